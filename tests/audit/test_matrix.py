@@ -1,13 +1,11 @@
 """Every attack on every defence, of several networks: a row each, p for all of them together, and the same on a cluster which
 loses a node."""
 
-import threading
-import time
 from pathlib import Path
 
 import pytest
 from tests.audit.test_mitigation import AUDITED, BIGGER, CONFIG, HEART, SETTINGS, cohort
-from tests.audit.trainings import written
+from tests.audit.trainings import node_lost, written
 
 from remnant.audit.cells import blind, planted_leak
 from remnant.audit.matrix.matrix_file import MatrixFile
@@ -260,20 +258,9 @@ def test_a_cluster_that_loses_a_node_makes_the_matrix_that_one_process_makes(rem
     assert {row["claim"] for row in tables["matrix"]} == {"membership"}
     assert {row["value"] is None for row in tables["matrix"]} == {False}
 
-    nodes, second = cluster
-    begun = []
-
-    def lose():
-        # While an attempt is at work on it.
-        while not (done := list((tmp_path / "many" / "audits").glob("*/cells/defence-*.json"))):
-            time.sleep(0.05)
-        nodes.remove_node(second, allow_graceful=False)
-        begun.append(len(done))
-
-    losing = threading.Thread(target=lose, daemon=True)
-    losing.start()
-    code, errors, _ = remnant("matrix", path, "--cluster", nodes.address, "--out", "many", "--quiet")
-    losing.join(10)
+    # While an attempt is at work on it.
+    with node_lost(cluster, tmp_path / "many" / "audits", "*/cells/defence-*.json") as begun:
+        code, errors, _ = remnant("matrix", path, "--cluster", cluster[0].address, "--out", "many", "--quiet")
     assert code == 0 and begun and begun[0] < 5, "\n".join(errors)
     assert said_of(tmp_path / "many")[0] == tables
 

@@ -1,10 +1,7 @@
 """Shadow models in several processes, and on a real Ray cluster of which a node dies: the findings are those of one process."""
 
-import threading
-import time
-
 import pytest
-from tests.audit.trainings import written
+from tests.audit.trainings import node_lost, written
 
 from remnant.audit.owner.process import in_own_process
 from remnant.base.errors import RemnantError
@@ -70,19 +67,8 @@ def test_images_drawn_anew_each_time_are_told(tmp_path):
 
 
 def test_a_cluster_that_loses_a_node_says_what_one_process_does(own, one, cluster, tmp_path):
-    nodes, second = cluster
-    trained = []
-
-    def lose():
-        while not (done := list((tmp_path / "many" / "cells").glob("shadow-*.json"))):
-            time.sleep(0.05)
-        nodes.remove_node(second, allow_graceful=False)
-        trained.append(len(done))
-
-    losing = threading.Thread(target=lose, daemon=True)
-    losing.start()
-    many = audited(own, tmp_path / "many", nodes.address)
-    losing.join(10)
+    with node_lost(cluster, tmp_path / "many" / "cells", "shadow-*.json") as trained:
+        many = audited(own, tmp_path / "many", cluster[0].address)
     assert trained and trained[0] < 6
     assert many == one
 

@@ -1,5 +1,8 @@
 """A folder of an audit whose target.py has train()."""
 
+import threading
+import time
+from contextlib import contextmanager
 from pathlib import Path
 
 from remnant.audit.config import config_of
@@ -37,3 +40,21 @@ def written(path: Path, train: str = STEP, toml: str = "", **changed: str) -> Fo
         text = text.replace(old, new)
     (path / "target.py").write_text(text)
     return Folder(path, config_of(path / "audit.toml", scenario="checkpoint"))
+
+
+@contextmanager
+def node_lost(cluster, folder, pattern):
+    """The second node of a `cluster` is gone once files of a `pattern` lie in the `folder`; the list then has how many."""
+    nodes, second = cluster
+    then = []
+
+    def lose():
+        while not (done := list(folder.glob(pattern))):
+            time.sleep(0.05)
+        nodes.remove_node(second, allow_graceful=False)
+        then.append(len(done))
+
+    losing = threading.Thread(target=lose, daemon=True)
+    losing.start()
+    yield then
+    losing.join(10)

@@ -10,7 +10,8 @@ from remnant.audit.cells.piece import Piece
 from remnant.base.errors import RemnantError
 from remnant.cli.forecast import forecast_lines
 from remnant.cli.options import typed
-from remnant.cli.verdict import EXIT_CODES, FAULT
+from remnant.cli.unfinished import told_to_go_on
+from remnant.cli.verdict import EXIT_CODES
 
 if TYPE_CHECKING:
     from remnant.audit.config import AuditConfig
@@ -100,8 +101,7 @@ def _worked(
     folder: Path, place: Path, config: "AuditConfig", task: "Task", *, workers: int | str, resume: bool, quiet: bool
 ) -> dict[str, Any]:
     from remnant.audit.owner.before import faults_before
-    from remnant.audit.owner.process import WorkerError, in_own_process
-    from remnant.base.progress import say
+    from remnant.audit.owner.process import in_own_process
     from remnant.base.run import Run
 
     if task != "check":
@@ -110,13 +110,6 @@ def _worked(
             raise RemnantError(fault)
     if task == "audit":
         Run.free(place, "audit", resume=resume)
-    try:
-        how = {"resume": resume, "quiet": quiet, "command": typed(), "workers": workers}
+    how = {"resume": resume, "quiet": quiet, "command": typed(), "workers": workers}
+    with told_to_go_on(place if task == "audit" else None):
         return in_own_process(folder, place, config, task=task, **how)
-    except RemnantError:
-        if task == "audit" and (place / "run.json").exists():
-            say(f"What was done is kept in {place}; add --resume to go on from there.")
-        raise
-    except WorkerError:
-        say("remnant: this is a fault of Remnant; report the lines above, once no patient is named in them.")
-        raise typer.Exit(FAULT) from None

@@ -12,7 +12,7 @@ from remnant.base.errors import RemnantError
 from remnant.base.progress import say
 from remnant.cli.commands import app
 from remnant.cli.stopping import stoppable
-from remnant.cli.verdict import FAULT
+from remnant.cli.verdict import FAULT, FAULT_SAID
 
 
 def main() -> None:
@@ -40,5 +40,5 @@ def _run() -> NoReturn:
 def _fault() -> NoReturn:
     """The traceback of what nobody expected. Its code is not 1, by which `cohort check` says that it found errors."""
     traceback.print_exc()
-    say("remnant: this is a fault of Remnant; report the lines above, once no patient is named in them.")
+    say(FAULT_SAID)
     sys.exit(FAULT)

@@ -5,11 +5,10 @@ from typing import Annotated
 
 import typer
 
-from remnant.base.errors import RemnantError
 from remnant.cli.forecast import forecast_lines
-from remnant.cli.options import CORES, Cluster, Quiet, Resume, Workers, typed
+from remnant.cli.options import CORES, Cluster, EstimateOfTrainings, Quiet, Resume, Workers, typed
+from remnant.cli.unfinished import told_to_go_on
 from remnant.cli.values import existing
-from remnant.cli.verdict import FAULT
 
 
 def matrix(
@@ -22,9 +21,7 @@ def matrix(
         ),
     ],
     out: Annotated[Path, typer.Option(help="Run directory.")] = Path("runs/matrix"),
-    estimate: Annotated[
-        bool, typer.Option("--estimate", help="Train once under each defence, say how long each takes, and audit none.")
-    ] = False,
+    estimate: EstimateOfTrainings = False,
     workers: Workers = CORES,
     cluster: Cluster = None,
     resume: Resume = False,
@@ -32,7 +29,6 @@ def matrix(
 ) -> None:
     """Train several networks anew under each defence, audit each alike, and set what it stops beside what it costs."""
     from remnant.audit.matrix.matrix_file import MatrixFile
-    from remnant.audit.owner.process import WorkerError
     from remnant.base.progress import say
     from remnant.base.run import Run
 
@@ -42,20 +38,13 @@ def matrix(
     from remnant.audit.matrix.matrix_run import make_matrix, matrix_forecast
     from remnant.report.page import make_report
 
-    try:
+    with told_to_go_on(None if estimate else out):
         if estimate:
             pieces, not_tried = matrix_forecast(asked, out, quiet=quiet)
             for line in forecast_lines(pieces, not_tried, workers=1 if cluster else min(workers, len(pieces))):
                 print(line)
             return
         results = make_matrix(asked, out, workers=cluster or workers, command=typed(), resume=resume, quiet=quiet)
-    except RemnantError:
-        if not estimate and (out / "run.json").exists():
-            say(f"What was done is kept in {out}; add --resume to go on from there.")
-        raise
-    except WorkerError:
-        say("remnant: this is a fault of Remnant; report the lines above, once no patient is named in them.")
-        raise typer.Exit(FAULT) from None
     if not quiet:
         for said in (*results.no_conclusion, results.headline, *results.findings):
             say(said)

@@ -8,9 +8,9 @@ import typer
 from remnant.audit.cells.piece import Piece
 from remnant.base.errors import RemnantError
 from remnant.cli.forecast import forecast_lines
-from remnant.cli.options import CORES, Cluster, Quiet, Resume, Workers, typed
+from remnant.cli.options import CORES, Cluster, EstimateOfTrainings, Quiet, Resume, Workers, typed
+from remnant.cli.unfinished import told_to_go_on
 from remnant.cli.values import existing, listed
-from remnant.cli.verdict import FAULT
 
 if TYPE_CHECKING:
     from remnant.audit.owner.process import Task
@@ -40,9 +40,7 @@ def mitigate(
         ),
     ] = None,
     out: Annotated[Path | None, typer.Option(help="Run directory; by default AUDIT with -mitigated behind it.")] = None,
-    estimate: Annotated[
-        bool, typer.Option("--estimate", help="Train once under each defence, say how long each takes, and audit none.")
-    ] = False,
+    estimate: EstimateOfTrainings = False,
     workers: Workers = CORES,
     cluster: Cluster = None,
     resume: Resume = False,
@@ -51,7 +49,7 @@ def mitigate(
     """Train anew under each defence that applies, audit each as before, and set what it stops beside what it costs."""
     from remnant.audit.mitigation.inquiry import folder_of
     from remnant.audit.owner.before import faults_before
-    from remnant.audit.owner.process import WorkerError, in_own_process
+    from remnant.audit.owner.process import in_own_process
     from remnant.base.progress import say
     from remnant.base.results import Results
     from remnant.base.run import Run
@@ -65,16 +63,9 @@ def mitigate(
         Run.free(place, "mitigate", resume=resume)
     how = {"resume": resume, "quiet": quiet, "command": typed(), "workers": cluster or workers}
     more = {"audit": str(audit), "defences": listed(defenses) if defenses else [], "strengths": config and str(config)}
-    try:
-        task: Task = "estimate of mitigate" if estimate else "mitigate"
+    task: Task = "estimate of mitigate" if estimate else "mitigate"
+    with told_to_go_on(None if estimate else place):
         found = in_own_process(folder, place, settings, task=task, **how, more=more)
-    except RemnantError:
-        if not estimate and (place / "run.json").exists():
-            say(f"What was done is kept in {place}; add --resume to go on from there.")
-        raise
-    except WorkerError:
-        say("remnant: this is a fault of Remnant; report the lines above, once no patient is named in them.")
-        raise typer.Exit(FAULT) from None
     if estimate:
         pieces = [Piece(**one) for one in found["pieces"]]
         for line in forecast_lines(pieces, found["not_run"], workers=1 if cluster else min(workers, len(pieces))):

@@ -46,6 +46,9 @@ SimulateRevisits = Annotated[
 Estimate = Annotated[
     bool, typer.Option("--estimate", help="Time one step of each attack, say minutes and disk, and audit nothing.")
 ]
+EstimateOfTrainings = Annotated[
+    bool, typer.Option("--estimate", help="Train once under each defence, say how long each takes, and audit none.")
+]
 Minutes = Annotated[
     float | None,
     typer.Option(callback=within(0.01), help="Leave out attacks that do not fit; then nothing is within the appetite."),

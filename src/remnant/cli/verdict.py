@@ -11,6 +11,7 @@ from remnant.cli.values import existing
 
 # 2 is bad input, as everywhere.
 FAULT = 70  # of Remnant itself, EX_SOFTWARE of sysexits.h
+FAULT_SAID = "remnant: this is a fault of Remnant; report the lines above, once no patient is named in them."
 EXIT_CODES = {"within": 0, "outside": 1, "cannot tell": 3}
 
 
